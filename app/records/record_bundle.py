@@ -7,6 +7,7 @@ alone, and `cryptography` where a record is signed.
 import hashlib
 import io
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ DIRECTORY_BYTES_MAX = 4 * 128
 """Of the list of a record's four files: each takes 46 bytes and its name."""
 PARTS = ("audit", "data", "results")
 """What every document has, as objects."""
+PAGE_NAMES = re.compile(rb"<!-- SHA-256 of record\.json: ([0-9a-f]{64}) -->\n\Z")
+"""The end of a page: the document that it shows. Pages of earlier versions do not name theirs."""
 UNIX, READ_ONLY = 3, 0o100444 << 16
 
 
@@ -41,12 +44,14 @@ class BadRecord(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """A record whose every byte is as it was written."""
+    """A record whose files fit each other and their digests; if it is signed, as they were signed."""
 
     document: dict[str, object]
     """What is in `record.json`."""
     signer: str | None
     """Fingerprint of the public key that the signature fits; None: it is not signed."""
+    is_page_bound: bool
+    """Whether the page names the document that it shows; those of earlier versions do not."""
 
 
 def write_bundle(document: Mapping[str, object], page: str, signing_key: str | None) -> bytes:
@@ -54,27 +59,36 @@ def write_bundle(document: Mapping[str, object], page: str, signing_key: str | N
 
     Args:
         document: what `record.json` has.
-        page: what `record.html` has.
+        page: what `record.html` has; the SHA-256 of `record.json`, which it shows, is added to its end.
         signing_key: PEM of an Ed25519 private key; None: the record is not signed.
 
     Raises:
         record_signatures.BadKey: the key cannot be used.
 
     """
-    members = {DOCUMENT: write_json(document), PAGE: page.encode()}
+    text = write_json(document)
+    members = {
+        DOCUMENT: text,
+        PAGE: page.encode() + f"<!-- SHA-256 of {DOCUMENT}: {_digest(text)} -->\n".encode(),
+    }
     members[MANIFEST] = write_manifest(members)
     if signing_key is not None:
         members[SIGNATURE] = write_json(record_signatures.sign(members[MANIFEST], signing_key))
     return pack_members(members)
 
 
-def verify_bundle(content: bytes, public_key: str | None = None) -> Verified:
-    """Return a record if every byte of it is as it was written.
+def verify_bundle(
+    content: bytes, public_key: str | None = None, *, needs_signature: bool = False
+) -> Verified:
+    """Return a record if its files fit each other, their digests and the signature, if there is one.
+
+    Without a signature anybody can have changed it together with its digests.
 
     Args:
         content: the file.
         public_key: PEM of the operator's public key; None: the key in the record, which shows that nothing
             was changed after it was signed, but not who signed it.
+        needs_signature: whether a record that is not signed is refused; with a public key it always is.
 
     Raises:
         BadRecord: it is no record, was changed, or is not signed by this key.
@@ -84,14 +98,41 @@ def verify_bundle(content: bytes, public_key: str | None = None) -> Verified:
     members = _unpack(content)
     changed = _find_changed(members)
     if changed:
-        raise BadRecord(f"{', '.join(changed)}: expected the SHA-256 in {MANIFEST}, found other content")
+        raise BadRecord(_describe_changed(changed, members, public_key))
     if members[MANIFEST] != write_manifest({name: members[name] for name in (DOCUMENT, PAGE)}):
         raise BadRecord(f"{MANIFEST} is not as it was written")
     signature = members.get(SIGNATURE)
-    if signature is None and public_key is not None:
+    if signature is None and (public_key is not None or needs_signature):
         raise BadRecord("expected a record that is signed, found one without a signature")
     signer = None if signature is None else _verify_signature(members[MANIFEST], signature, public_key)
-    return Verified(document=_read_document(members[DOCUMENT]), signer=signer)
+    document = _read_document(members[DOCUMENT])
+    return Verified(document=document, signer=signer, is_page_bound=_compare_page(members))
+
+
+def _describe_changed(changed: Sequence[str], members: Mapping[str, bytes], public_key: str | None) -> str:
+    """Name the files that were changed: which they are only a signature of the manifest can tell."""
+    files = " and ".join(changed)
+    if SIGNATURE in members:
+        try:
+            _verify_signature(members[MANIFEST], members[SIGNATURE], public_key)
+        except BadRecord:
+            return (
+                f"{MANIFEST} or {SIGNATURE} was changed: they do not fit, and {MANIFEST} does not fit {files}"
+            )
+        return f"{files}: changed after {MANIFEST} was signed"
+    return (
+        f"{files} or {MANIFEST} was changed: they do not fit, and without a signature it is not known which"
+    )
+
+
+def _compare_page(members: Mapping[str, bytes]) -> bool:
+    """Return whether the page names the document that it shows; BadRecord if that is another one."""
+    named = PAGE_NAMES.search(members[PAGE])
+    if named is None:
+        return False
+    if named[1].decode() != _digest(members[DOCUMENT]):
+        raise BadRecord(f"{DOCUMENT} or {PAGE} was changed: the page shows a {DOCUMENT} with another SHA-256")
+    return True
 
 
 def write_json(value: object) -> bytes:

@@ -61,24 +61,42 @@ def verify(
             exists=True, dir_okay=False, help="a file that the record must name: an upload, a result"
         ),
     ] = None,
+    require_signature: Annotated[
+        bool, typer.Option("--require-signature", help="fail if it is not signed; --public-key does, too")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Verify a record: every byte, its signature, and files that it names."""
+    """Verify a record: its digests, its signature if it has one, and files that it names."""
     try:
-        verified = verify_bundle(_read(source), None if public_key is None else public_key.read_text())
-        named = {path: _find_file(verified, path) for path in file or ()}
+        key = None if public_key is None else public_key.read_text()
+        verified = verify_bundle(_read(source), key, needs_signature=require_signature)
     except BadRecord as error:
         fail(f"{source} does not verify: {error}", code=FAILED, cause=error)
     except (BadKey, UnicodeDecodeError) as error:
         fail(str(error), code=UNUSABLE, cause=error)
+    try:
+        named = {path: _find_file(verified, path) for path in file or ()}
+    except BadRecord as error:
+        fail(f"{error}; {source} itself verifies", code=FAILED, cause=error)
     if json:
         files = {str(path): name for path, name in named.items()}
-        print_json({"verified": True, "signer": verified.signer, "files": files, "record": verified.document})
+        print_json(
+            {
+                "verified": True,
+                "signer": verified.signer,
+                "is_page_compared": verified.is_page_bound,
+                "files": files,
+                "record": verified.document,
+            }
+        )
         return
     audit: Any = verified.document["audit"]
     named_audit = f"{audit.get('name')!r} ({audit.get('id')!r})"
-    echo(f"{source}: every byte is as it was written; the record of {named_audit}")
+    whole = "its files fit their digests" if verified.signer is None else "every byte is as it was signed"
+    echo(f"{source}: {whole}; the record of {named_audit}")
     echo(_describe_signer(verified, is_given=public_key is not None))
+    if not verified.is_page_bound:
+        echo("Its page is of an earlier version and was not compared with record.json, which counts.")
     for path, name in named.items():
         echo(f"{path}: is the record's {name}")
 
@@ -106,14 +124,19 @@ def _find_file(verified: Verified, path: Path) -> str:
         names |= {digest: name for name, digest in digests if digest}
     except (KeyError, TypeError, AttributeError) as error:
         raise BadRecord("it does not list the files of the data and of the results") from error
-    if found not in names:
-        raise BadRecord(f"it names no file with the content of {path}")
-    return str(names[found])
+    if found in names:
+        return str(names[found])
+    namesake = path.name in names.values()
+    raise BadRecord(
+        f"{path}: differs from the {path.name} that the record names"
+        if namesake
+        else f"{path}: the record names no file with this content"
+    )
 
 
 def _describe_signer(verified: Verified, *, is_given: bool) -> str:
     if verified.signer is None:
-        return "It is not signed: whoever can write the file can also write another one that verifies."
+        return "It is not signed: anybody can have changed it and its digests."
     if is_given:
         return f"It is signed by the given key, {verified.signer}."
     return f"It is signed by {verified.signer}; whose key that is only --public-key can tell."

@@ -199,6 +199,65 @@ def test_the_command_verifies_and_finds_files(tmp_path: Path) -> None:
     assert run(cli, ["verify", str(tmp_path / "nowhere.zip")]).exit_code == 2
 
 
+def repack(members: dict[str, bytes], *, fits: bool = True) -> bytes:
+    """Pack files as a record, with their digests in the manifest or with those that were there."""
+    document, page = members[DOCUMENT_NAME], members[PAGE]
+    manifest = write_manifest({DOCUMENT_NAME: document, PAGE: page}) if fits else members[MANIFEST]
+    rest = {name: each for name, each in members.items() if name == "signature.json"}
+    return pack_members({DOCUMENT_NAME: document, PAGE: page, MANIFEST: manifest, **rest})
+
+
+def test_a_document_that_is_not_the_one_of_the_page_is_found() -> None:
+    """An unsigned record can be changed with its digests: then the page still shows the old one."""
+    members = read(write_bundle(DOCUMENT, "<p>ants</p>", None))
+    members[DOCUMENT_NAME] = write_json({**DOCUMENT, "results": {"labels.csv": "0" * 64}})
+    with pytest.raises(BadRecord, match=r"record\.json or record\.html was changed"):
+        verify_bundle(repack(members))
+    members[PAGE] = b"<p>of an earlier version</p>"
+    assert not verify_bundle(repack(members)).is_page_bound
+
+
+def test_what_was_changed_is_named_as_far_as_it_is_known() -> None:
+    unsigned, signed = (read(write_bundle(DOCUMENT, "<p>ants</p>", key)) for key in (None, KEY))
+    for members, words in (
+        (unsigned, r"record\.html or manifest\.json was changed"),
+        (signed, r"record\.html: changed after manifest\.json was signed"),
+    ):
+        members[PAGE] = members[PAGE].replace(b"ants", b"bees")
+        with pytest.raises(BadRecord, match=words):
+            verify_bundle(repack(members, fits=False))
+    manifest = read(write_bundle(DOCUMENT, "<p>ants</p>", KEY))
+    manifest[MANIFEST] = manifest[MANIFEST].replace(b"a", b"b")
+    with pytest.raises(BadRecord, match=r"manifest\.json"):
+        verify_bundle(repack(manifest, fits=False))
+
+
+def test_an_unsigned_record_is_not_said_to_be_as_it_was_written(tmp_path: Path) -> None:
+    record = tmp_path / "record.zip"
+    members = read(write_bundle(DOCUMENT, "", KEY))
+    del members["signature.json"]
+    record.write_bytes(repack(members))
+    run = CliRunner().invoke
+    found = run(cli, ["verify", str(record)])
+    assert found.exit_code == 0
+    assert "every byte" not in found.output
+    assert "anybody can have changed it and its digests" in found.output
+    strict = run(cli, ["verify", str(record), "--require-signature"])
+    assert (strict.exit_code, "without a signature" in " ".join(strict.output.split())) == (4, True)
+    record.write_bytes(write_bundle(DOCUMENT, "", KEY))
+    assert run(cli, ["verify", str(record), "--require-signature"]).exit_code == 0
+
+
+def test_a_file_that_differs_is_blamed_and_not_the_record(tmp_path: Path) -> None:
+    labels, record = tmp_path / "labels.csv", tmp_path / "record.zip"
+    labels.write_text("key\r\n")
+    record.write_bytes(write_bundle({**DOCUMENT, "results": {"labels.csv": "0" * 64}}, "", None))
+    found = CliRunner().invoke(cli, ["verify", str(record), "--file", str(labels)])
+    words = " ".join(found.output.split())
+    assert (found.exit_code, "does not verify" in words) == (4, False)
+    assert "differs from the labels.csv that the record names" in words
+
+
 def pack_document(document: bytes) -> bytes:
     """Return a record that verifies by its digests, with any document."""
     members = {DOCUMENT_NAME: document, PAGE: b""}
