@@ -1,8 +1,10 @@
 """The OpenAPI document is one that generators of clients understand."""
 
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+import yaml
 from fastapi.testclient import TestClient
 
 from app.routes.shared.openapi_document import DESCRIPTIONS, ERRORS
@@ -41,6 +43,23 @@ def test_the_error_s_schema_is_a_component_with_the_fields_of_an_error(
     assert set(schema["required"]) <= set(problem)
     assert set(problem["errors"][0]) == set(document["components"]["schemas"]["FieldError"]["properties"])
     assert "$defs" not in str(document)
+
+
+def test_a_generator_is_told_how_to_read_every_kind_of_answer(document: Json) -> None:
+    """openapi-python-client leaves out answers of other types than these, with a warning."""
+    configuration = yaml.safe_load((Path(__file__).parents[2] / "clients" / "python_client.yaml").read_text())
+    overrides = configuration["content_type_overrides"]
+    parts = [*document["components"]["responses"].values()]
+    for operation in _list_operations(document):
+        parts += [*operation["responses"].values(), operation.get("requestBody", {})]
+    types = {kind.partition(";")[0] for part in parts for kind in part.get("content", {})}
+    known = {"application/json", "application/octet-stream", "application/x-www-form-urlencoded"}
+    unknown = {
+        kind
+        for kind in types - known - set(overrides)
+        if not kind.startswith("text/") and not kind.endswith("+json")
+    }
+    assert unknown == set()
 
 
 def test_names_are_plain(document: Json) -> None:
