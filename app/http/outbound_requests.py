@@ -6,6 +6,7 @@ second DNS answer cannot redirect it. Redirects are not followed and proxies of 
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,11 @@ CONNECTION_ERRORS = (
 SCHEMES = frozenset({"http", "https"})
 # IPv6 networks that embed an IPv4 address, to which a gateway forwards: RFC 6052, RFC 8215.
 TRANSLATED = [ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48")]
+METADATA: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
+    *(ipaddress.IPv6Network("fd00:ec2::/32"), ipaddress.IPv6Network("fd20:ce::/32")),
+    ipaddress.IPv4Network("168.63.129.16/32"),
+]
+"""Where clouds (AWS, Google, Azure) keep their secrets outside of link-local networks."""
 SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 """Private addresses of former times (RFC 3879), which Python counts as global."""
 
@@ -48,6 +54,16 @@ def make_client(*, allow_private: bool, timeout_seconds: float = 10) -> httpx.Cl
         follow_redirects=False,
         trust_env=False,
     )
+
+
+def make_tls_context() -> ssl.SSLContext:
+    """Return how certificates are checked: by the usual authorities, the system's and SSL_CERT_FILE's.
+
+    OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR instead of the system's authorities.
+    """
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context
 
 
 def check_url(url: str, *, allow_private: bool) -> None:
@@ -88,7 +104,7 @@ def resolve_allowed(url: httpx.URL, *, allow_private: bool, resolve: Resolve) ->
 
 
 def is_allowed(address: IpAddress, *, allow_private: bool) -> bool:
-    """Return whether an address can be called; never link-local, where clouds serve credentials."""
+    """Return whether an address can be called; never link-local or other ones of clouds' credentials."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_allowed(address.ipv4_mapped, allow_private=allow_private)
@@ -96,6 +112,8 @@ def is_allowed(address: IpAddress, *, allow_private: bool) -> bool:
             return allow_private
         if address.sixtofour or address.teredo or any(address in network for network in TRANSLATED):
             return False
+    if any(address in network for network in METADATA):
+        return False
     if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
         return address.is_loopback and allow_private  # ::1 counts as reserved
     return address.is_global or (allow_private and address.is_private)
@@ -114,7 +132,7 @@ class GuardedTransport(httpx.BaseTransport):
         self._allow_private, self._resolve = allow_private, resolve or _resolve
         self._paces = Paces(timeout_seconds)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=make_tls_context(),
             network_backend=PacedBackend(self._paces),
             max_connections=CONNECTIONS,
             keepalive_expiry=KEPT_SECONDS,

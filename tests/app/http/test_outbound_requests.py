@@ -2,14 +2,21 @@
 
 import ipaddress
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from app.http import outbound_requests
 from app.http.outbound_requests import ForbiddenAddress
@@ -40,6 +47,12 @@ def test_the_setting_opens_private_addresses(address: str) -> None:
 @pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"])  # noqa: S104
 def test_the_setting_never_opens_link_local(address: str) -> None:
     assert not outbound_requests.is_allowed(ipaddress.ip_address(address), allow_private=True)
+
+
+@pytest.mark.parametrize("address", ["fd00:ec2::254", "fd20:ce::254", "168.63.129.16"])
+def test_the_setting_never_opens_where_clouds_keep_secrets(address: str) -> None:
+    for allow_private in (False, True):
+        assert not outbound_requests.is_allowed(ipaddress.ip_address(address), allow_private=allow_private)
 
 
 BAD_URLS = """
@@ -93,6 +106,44 @@ def test_the_judged_address_is_the_one_that_is_called(port: int) -> None:
         answer = client.get(f"http://rebound.example:{port}/")
     assert answer.text == f"rebound.example:{port}"
     assert next(answers) == ["10.255.255.1"], "the name was resolved once"
+
+
+def write_certificate(folder: Path) -> Path:
+    """Write a key and a certificate of 127.0.0.1 that signs itself into one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "own authority")])
+    begin = datetime.now(UTC) - timedelta(days=1)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(begin).not_valid_after(begin + timedelta(days=9))
+    builder = builder.add_extension(address, critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    file = folder / "own.pem"
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(pem))
+    return file
+
+
+@pytest.mark.service
+def test_an_authority_of_one_s_own_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            address = f"https://127.0.0.1:{server.server_port}/"
+            with outbound_requests.make_client(allow_private=True) as client, pytest.raises(httpx.HTTPError):
+                client.get(address)
+            monkeypatch.setenv("SSL_CERT_FILE", str(file))
+            with outbound_requests.make_client(allow_private=True) as client:
+                assert client.get(address).status_code == 200
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
