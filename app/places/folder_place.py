@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.places.place_types import PlacedContent, PlacedFile, UnusablePlace, make_gone, make_long
+from app.places.place_types import LINK, PlacedContent, PlacedFile, UnusablePlace, make_gone, make_long
 from models.reading.archive_names import is_litter
 
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -21,12 +21,14 @@ class FolderPlace:
         self._folder = folder
 
     def list_files(self) -> Iterator[PlacedFile]:
-        """Yield all ordinary files in the order of their names, without what operating systems add."""
+        """Yield all ordinary files in the order of their names, none of operating systems; then links."""
         if not self._folder.is_dir():
             raise UnusablePlace(f"expected a folder of the server; there is none at {str(self._folder)!r}")
-        yield from self._list_folder("")
+        links: list[PlacedFile] = []
+        yield from self._list_folder("", links)
+        yield from links
 
-    def _list_folder(self, below: str) -> Iterator[PlacedFile]:
+    def _list_folder(self, below: str, links: list[PlacedFile]) -> Iterator[PlacedFile]:
         try:
             entries = sorted(os.scandir(self._folder / below), key=lambda entry: entry.name)
         except OSError as error:
@@ -38,7 +40,9 @@ class FolderPlace:
             if is_litter(name):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from self._list_folder(f"{name}/")
+                yield from self._list_folder(f"{name}/", links)
+            elif entry.is_symlink():
+                links.append(PlacedFile(name=_check_name(name), location=name, tag=LINK))
             elif entry.is_file(follow_symlinks=False):
                 yield _describe(_check_name(name), entry.stat(follow_symlinks=False))
 

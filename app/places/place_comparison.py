@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from app.places.file_lists import get_file
 from app.places.originals import PlacedOriginals
-from app.places.place_types import OriginalChanged, OriginalGone, Place, PlacedFile
+from app.places.place_types import LINK, OriginalChanged, OriginalGone, Place, PlacedFile
 from app.places.web_place import WebPlace
 from app.tables import Json
 
@@ -51,9 +51,11 @@ def compare_place(originals: PlacedOriginals) -> Differences:
         ApiError: the place cannot be listed.
 
     """
-    known = _index(originals.table)
+    known = {name: each for name, each in _index(originals.table).items() if each[2] != LINK}
     new, changed, unchanged = [], [], 0
     for file in list_now(originals.place):
+        if file.is_link:
+            continue
         before = known.pop(file.name, None)
         if before is None:
             new.append(file.shown_name)

@@ -9,6 +9,8 @@ from app.tables import Json
 from models.reading.archive_names import hide_query
 
 WEB = ("http://", "https://")
+LINK = "link"
+"""Tag of a link in a folder: it is listed, so that people learn of it, and never followed."""
 
 
 class UnusablePlace(Invalid):
@@ -47,6 +49,11 @@ class PlacedFile:
     """Bytes; None: not known before it is read."""
     tag: str | None = None
     """Changes with the content, as far as the place says: time of change, ETag; None: it does not say."""
+
+    @property
+    def is_link(self) -> bool:
+        """Return whether it is a link, which is not followed."""
+        return self.tag == LINK
 
     @property
     def shown_name(self) -> str:

@@ -35,6 +35,9 @@ _SIDE_SUFFIXES = (".txt", ".html", ".htm", ".md", ".json", ".meta")
 _MAX_DATASET_FILES = 2_000
 _KIND_WORDS = {"text": "CSV"}
 
+NOT_HAD = ("original_gone", "forbidden_address", "unusable_place")
+"""Codes of problems of files that a place does not hand out."""
+
 
 def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
     """Open an upload; IngestError if its format is unknown or is not the requested one."""
@@ -47,6 +50,7 @@ def open_source(files: Sequence[Path], ingestion: Ingestion) -> Source:
 def open_placed_source(members: PlacedMembers, ingestion: Ingestion) -> Source:
     """Open files in their place; IngestError if there are no pictures, or not in the requested format."""
     ingestion.problems.hides_queries = ingestion.understood.hides_queries = members.are_addresses
+    _log_links(members.links, ingestion)
     archive = PlacedArchive(members, ingestion.limits)
     ingestion.resources.callback(archive.close)
     pictures = open_archive_pictures(archive, ingestion, original=True)
@@ -57,6 +61,33 @@ def open_placed_source(members: PlacedMembers, ingestion: Ingestion) -> Source:
             f"{quote_names(archive.names)} (only pictures are read in place; upload other data)",
         )
     return _require_format(pictures, ingestion)
+
+
+def _log_links(links: Sequence[str], ingestion: Ingestion) -> None:
+    """Log the links of a folder; a class may lie behind one, so they are noted, too."""
+    for name in links:
+        ingestion.problems.add(
+            name,
+            "link_not_followed",
+            "expected a file or a folder; found a link, which is not followed (put there what it points to)",
+        )
+    if links:
+        ingestion.understood.note(
+            "links_not_followed",
+            f"links are not followed, and what lies behind them was left out: {len(links)}, such as"
+            f" {links[0]!r}",
+        )
+
+
+def note_not_had(ingestion: Ingestion) -> None:
+    """Note how many files of a place could not be had, so that nobody takes the rest for all."""
+    counts = ingestion.problems.by_code
+    count = sum(counts[code] for code in NOT_HAD)
+    if count:
+        ingestion.understood.note(
+            "files_not_had",
+            f"files could not be had from their place and were left out: {count}, see the problems",
+        )
 
 
 def _require_format(source: Source, ingestion: Ingestion) -> Source:

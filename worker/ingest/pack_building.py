@@ -24,7 +24,7 @@ from models.reading.several_labels.label_sets import (
 )
 from models.reading.text_tables import SHEET_TABLE
 from worker.formats.archives.placed_archive import PlacedMembers
-from worker.formats.detect import open_placed_source, open_source
+from worker.formats.detect import note_not_had, open_placed_source, open_source
 from worker.formats.packs.samples_table import (
     Labels,
     assign_labels,
@@ -153,6 +153,8 @@ def _build(
             if isinstance(source, Features):
                 ingestion.layout["feature_names"] = list(source.names[:_NAMES_KEPT])
             written = write_pack(source, ingestion, pack_path, report)
+            if isinstance(data, PlacedMembers):
+                note_not_had(ingestion)
             return _finish_pack(source.format, written, ingestion, pack_path)
         except BaseException:
             for path in (

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from app.infra.errors import ApiError
 from app.places.file_lists import ORIGINALS, ROW_BITS, SCHEMA, get_file
 from app.places.place_access import Access, open_place
-from app.places.place_types import UnusablePlace
+from app.places.place_types import LINK, UnusablePlace
 from worker.formats.archives.placed_archive import PlacedMembers
 from worker.formats.shared.compact_texts import Texts
 from worker.formats.shared.problems import IngestError, SampleError
@@ -76,10 +76,12 @@ class PlacedUpload:
 
     def list_members(self) -> PlacedMembers:
         """Return the files as the members of an archive."""
-        count = len(self.table)
+        names, tags = (self.table[column].to_pylist() for column in ("name", "tag"))
+        count = next((row for row, tag in enumerate(tags) if tag == LINK), len(names))
         return PlacedMembers(
-            names=Texts(self.table["name"].to_pylist()),
-            sizes=self.sizes,
+            names=Texts(names[:count]),
+            links=names[count:],
+            sizes=self.sizes[:count],
             offsets=np.arange(count, dtype=np.int64) << ROW_BITS,
             read=self.read,
             are_addresses=self.are_addresses,

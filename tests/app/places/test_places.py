@@ -271,6 +271,13 @@ def test_only_what_is_allowed_is_read(service: Service, folder: tuple[str, Put],
         assert answer.status_code == 422, refused
     dataset = service.add(place)
     assert dataset["sample_count"] == CLASSES * EACH, "links are not followed"
+    problems = service.api.get(f"/v1/datasets/{dataset['id']}/problems").json()["items"]
+    assert [(each["key"], each["code"]) for each in problems] == [
+        ("class0/linked.png", "link_not_followed"),
+        ("class9", "link_not_followed"),
+    ]
+    assert "left out: 2, such as" in str(dataset["understood"]["notes"])
+    assert service.sync(dataset, only=True)["new"] == 0, "links are none of the files"
     moved = Path(place) / "class0" / "00.png"
     moved.unlink()
     moved.symlink_to(secret)
@@ -357,6 +364,7 @@ def test_signed_addresses_of_rows_are_shown_nowhere(
     assert {"class1/00.png", "class1/00.png~2"} <= keys, "the key is the path"
     problems = service.api.get(f"/v1/datasets/{dataset['id']}/problems")
     assert "original_gone" in problems.text
+    assert "left out: 1, see" in str(dataset["understood"]["notes"])
     del files["pictures/class2/00.png"]
     found = service.sync(dataset, only=True)
     assert found["gone"] == 2, "the one that never was is not in its place either"

@@ -15,7 +15,7 @@ from worker.formats.shared.problems import IngestError, SampleError
 from worker.formats.shared.sample import Locations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,8 @@ class PlacedMembers:
     """What stands for each file where others store an offset into the upload [N]."""
     read: Callable[[int], bytes]
     """Returns a file of at most `max_member_bytes`, or raises SampleError; thread-safe."""
+    links: Sequence[str] = ()
+    """Links in a folder, which are not followed."""
     are_addresses: bool = False
     """Whether names are addresses, whose queries may be signed and are not shown."""
 
