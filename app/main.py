@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
@@ -73,7 +73,8 @@ from app.web.assets import Assets
 log = structlog.get_logger()
 DESCRIPTION = """Finds wrong labels. Create a dataset, upload its file, audit it, read the suspects.
 A high score or distance always means: the label is probably wrong. Every error is problem+json (RFC 9457)."""
-LONGEST_ECHO = 200
+LONGEST_ECHO, DEEPEST_ECHO = 200, 10
+SECRET_WORDS = ("secret", "token", "password")
 MOST_ERRORS = 50
 """Listed in one answer; the count says how many there are."""
 STARTUP_FAILURE = 3
@@ -203,12 +204,27 @@ async def _handle_invalid_request(_: Request, error: Exception) -> JSONResponse:
         {
             "pointer": _make_printable("".join(f"/{_escape_pointer(str(part))}" for part in fault["loc"])),
             "detail": _make_printable(fault["msg"]),
-            "found": _make_printable(repr(fault.get("input"))[:LONGEST_ECHO]),
+            "found": _make_printable(repr(_hide_secrets(fault.get("input"), fault["loc"]))[:LONGEST_ECHO]),
         }
         for fault in islice(faults, MOST_ERRORS)
     ]
     first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "the request is not valid"
     return _render_problem(ApiValidation(first, errors=errors, error_count=len(faults)).build_document())
+
+
+def _hide_secrets(found: object, steps: Sequence[object], depth: int = 0) -> object:
+    """Return a field's value without what is secret by its name: answers are logged and shown by clients."""
+    if any(word in str(step).lower() for step in steps for word in SECRET_WORDS):
+        return "***"
+    if isinstance(found, dict):
+        first = islice(found.items(), LONGEST_ECHO if depth < DEEPEST_ECHO else 0)
+        return {name: _hide_secrets(each, [name], depth + 1) for name, each in first}
+    if isinstance(found, list):
+        return [
+            _hide_secrets(each, [], depth + 1)
+            for each in found[: LONGEST_ECHO if depth < DEEPEST_ECHO else 0]
+        ]
+    return found
 
 
 def _escape_pointer(part: str) -> str:

@@ -1,5 +1,6 @@
 """The command line without a service: help, arguments and the one-shot form."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,9 +12,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from app.cli import service_commands
 from app.cli.output import _render_cell, fail, print_suspects
 from app.cli.root import INSTALLED, cli, load_command
+from app.cli.up_command import _explain_keys
 from app.client import Client, ClientError, Dataset
+from app.embedded.data_folder import ServiceNote
+from app.embedded.running_services import RunningService
 from app.exports.registry import EXPORTS
 from app.infra.database import get_database
 from app.infra.settings import get_settings
@@ -85,6 +90,31 @@ def test_without_settings_the_missing_ones_are_named(
     get_settings.cache_clear()
     assert answer.exit_code == 1
     assert "LIMIT_AUDIT_DATABASE_URL" in answer.output
+
+
+def test_the_running_service_is_found_where_nothing_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Note:
+        database_url = os.environ["LIMIT_AUDIT_DATABASE_URL"]
+
+    for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"):
+        monkeypatch.delenv(f"LIMIT_AUDIT_{name}", raising=False)
+    services = [RunningService(url="http://127.0.0.1:1", data_dir=tmp_path)]
+    monkeypatch.setattr(service_commands, "find_services", lambda: services)
+    monkeypatch.setattr(ServiceNote, "read", lambda _: Note)
+    get_settings.cache_clear()
+    get_database.cache_clear()
+    opened = service_commands._open_database()  # noqa: SLF001 - what its commands have in common
+    assert opened.engine.url.render_as_string(hide_password=False) == Note.database_url
+    services *= 2
+    refused = runner.invoke(cli, ["activity"])
+    get_settings.cache_clear()
+    assert (refused.exit_code, "LIMIT_AUDIT_HOME names" in " ".join(refused.output.split())) == (1, True)
+
+
+def test_up_prints_no_password(tmp_path: Path) -> None:
+    assert _explain_keys(tmp_path) == f"LIMIT_AUDIT_HOME={tmp_path} limit-audit keys create NAME"
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "verify": (
         "app.cli.pipelines.record_commands:verify",
-        "Verify a record: every byte, its signature, and files that it names.",
+        "Verify a record: its digests, its signature if it has one, and files that it names.",
     ),
     "bucket": (
         "app.cli.integrations.bucket_commands:app",
@@ -62,11 +62,11 @@ SERVER_COMMANDS = {
     ),
     "activity": (
         "app.cli.service_commands:list_activity",
-        "List who did what in all workspaces, newest first (needs the service's settings).",
+        "List who did what in all workspaces, newest first, of your running service or by its settings.",
     ),
     "keys": (
         "app.cli.service_commands:app",
-        "Create, list and revoke bearer keys (needs the service's settings).",
+        "Create, list and revoke bearer keys of your running service, or by its settings.",
     ),
     "encoders": (
         "app.cli.encoder_commands:app",

@@ -1,7 +1,7 @@
 """`limit-audit migrate`, `activity` and `keys`: administer the service."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, NoReturn
 from uuid import UUID
 
 import typer
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.access import activity_log, keys
 from app.cli.embedded_service import say
 from app.cli.output import FAILED, AsJson, fail, print_json, print_table
+from app.embedded.running_services import HOME_VARIABLE, find_services
 from app.infra import schema_upgrade, workspace_scope
 from app.infra.database import Database, get_database
 from app.infra.errors import NotFound
@@ -18,14 +19,19 @@ from app.infra.settings import PREFIX
 from app.tables import ApiKey, Scope, Workspace
 
 OPERATOR = "command line"
+NEEDED = {f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR")}
 app = typer.Typer(
-    no_args_is_help=True, help="Create, list and revoke bearer keys (needs the service's settings)."
+    no_args_is_help=True,
+    help="Create, list and revoke bearer keys of your running service, or by its settings.",
 )
 
 
 def migrate() -> None:
     """Migrate the database to this version's tables."""
-    _open_database()
+    try:
+        get_database()
+    except ValidationError as error:
+        _name_missing(error)
     schema_upgrade.upgrade()
 
 
@@ -87,7 +93,7 @@ def list_activity(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="maximum number of rows")] = 50,
     json: AsJson = False,
 ) -> None:
-    """List who did what in all workspaces, newest first (needs the service's settings)."""
+    """List who did what in all workspaces, newest first, of your running service or by its settings."""
     columns = ("created_at", "actor", "action", "status", "client", "request_id", "objects")
     with _open_database().transaction() as session:
         rows = [
@@ -98,12 +104,40 @@ def list_activity(
 
 
 def _open_database() -> Database:
-    """Return the database of the settings; without settings, end the command with a sentence."""
+    """Return the database of the settings, else of the user's running service, else end with a sentence."""
     try:
         return get_database()
     except ValidationError as error:
-        missing = ", ".join(f"{PREFIX}{str(entry['loc'][0]).upper()}" for entry in error.errors())
-        fail(f"this needs the service's settings in the environment: {missing}", code=FAILED, cause=error)
+        running = _find_running() if set(_list_missing(error)) >= NEEDED else None
+        if running is not None:
+            return running
+        _name_missing(error, f"; or one `limit-audit up` that runs here ({HOME_VARIABLE} names its folder)")
+
+
+def _list_missing(error: ValidationError) -> list[str]:
+    return [f"{PREFIX}{str(entry['loc'][0]).upper()}" for entry in error.errors()]
+
+
+def _name_missing(error: ValidationError, way_out: str = "") -> NoReturn:
+    missing = ", ".join(_list_missing(error))
+    fail(
+        f"this needs the service's settings in the environment: {missing}{way_out}", code=FAILED, cause=error
+    )
+
+
+def _find_running() -> Database | None:
+    """Return the database of this user's one service that `limit-audit up` runs; None: none, or several."""
+    services = find_services()
+    if len(services) != 1:
+        return None
+    from app.embedded.data_folder import ServiceNote  # noqa: PLC0415 - its packages come with limit-audit[local]
+
+    note = ServiceNote.read(services[0].data_dir)
+    return None if note is None or not note.database_url else Database(note.database_url, _send_nothing)
+
+
+def _send_nothing(*_: object) -> None:
+    """Send nothing: these commands give no work to anybody."""
 
 
 def _format_value(value: object) -> str | None:

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +38,7 @@ def up(
             typer.echo(f"page  {stack.url}\nAPI   {stack.url}/v1, described at {stack.url}/docs")
             typer.echo(f"data  {stack.data_dir}")
             if overrides:
-                typer.echo(f"keys  {_explain_keys(stack.environment)}")
+                typer.echo(f"keys  {_explain_keys(stack.data_dir)}")
             say("Ctrl-C stops everything")
             stack.watch()
     except StartError as error:
@@ -48,7 +47,6 @@ def up(
         say("stopped")
 
 
-def _explain_keys(environment: Mapping[str, str]) -> str:
-    names = (f"{PREFIX}{name}" for name in ("DATABASE_URL", "BROKER_URL", "STORAGE_DIR"))
-    settings = " ".join(f"{name}={shlex.quote(environment[name])}" for name in names)
-    return f"{settings} limit-audit keys create NAME"
+def _explain_keys(data_dir: Path) -> str:
+    """Return the command that makes a key of this service, which it finds by its folder; no password."""
+    return f"{HOME_VARIABLE}={shlex.quote(str(data_dir))} limit-audit keys create NAME"

@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -371,6 +372,21 @@ def test_signed_addresses_of_rows_are_shown_nowhere(
     missing = service.show(dataset, "class2/00.png")
     shown = [samples.text, problems.text, missing.text, str(found), str(service.read(dataset["id"]))]
     assert not [text for text in shown if "ROWSECRET" in text]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/hub-token", {"token": "hf_SECRET" * 100}),
+        ("/v1/hub-token", {"tokens": "hf_SECRET"}),
+        ("/v1/buckets/photographs", {"secret": ["hf_SECRET"]}),
+        ("/v1/buckets/photographs", [{"secret": "hf_SECRET"}]),
+        ("/v1/buckets/photographs", json.loads("[" * 800 + "]" * 800)),
+    ],
+)
+def test_a_secret_that_is_refused_is_not_repeated(service: Service, path: str, body: object) -> None:
+    answer = service.api.put(path, json=body)
+    assert (answer.status_code, "SECRET" in answer.text) == (422, False)
 
 
 def test_what_a_server_compresses_is_not_decompressed(
