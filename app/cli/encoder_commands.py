@@ -168,7 +168,7 @@ def _choose_folder(folder: Path | None, data_dir: Path) -> Path:
 def _run(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """Run the worker's process; end the command with its sentence if it refuses."""
     if find_spec("torch") is None:
-        sentence = "this needs the extra `worker` on this host: pip install limit-audit[worker]"
+        sentence = "this needs the extra `worker` on this host: pip install 'CHECKOUT[worker]'"
         fail(sentence, code=FAILED, cause=ModuleNotFoundError("torch"))
     command = [sys.executable, "-m", PROCESS, "--folder", str(folder), *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own program

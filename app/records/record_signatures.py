@@ -55,7 +55,9 @@ def verify(content: bytes, signature: Mapping[str, Any], public_pem: str | None)
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only a signed record needs it
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - the same
     except ModuleNotFoundError as error:
-        raise BadKey("the record is signed: pip install limit-audit[signatures] to verify it") from error
+        raise BadKey(
+            "the record is signed: verifying needs `cryptography`, the extra `signatures` of limit-audit"
+        ) from error
     if signature["algorithm"] != ALGORITHM:
         raise BadSignature(f"expected {ALGORITHM}, found {signature['algorithm']!r}")
     stated = bytes.fromhex(signature["public_key"])

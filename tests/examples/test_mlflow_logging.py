@@ -1,6 +1,6 @@
 """What an audit becomes in MLflow; the logging itself needs mlflow and was run by hand."""
 
-from examples.mlflow_logging import collect_metrics, collect_params
+from examples.mlflow_logging import collect_chosen, collect_metrics, collect_params
 
 SUMMARY = {"sample_count": 1797, "disagreement_count": 400}
 
@@ -29,5 +29,16 @@ def test_roc_is_logged_where_correct_labels_are_known() -> None:
 
 
 def test_nested_fields_are_parameters_with_dots() -> None:
-    found = collect_params({"seed": 3, "rehearsal": {"noise": {"rate": 0.1}}, "note": "x" * 900})
+    found = collect_params(
+        {"seed": 3, "rehearsal": {"noise": {"rate": 0.1}}, "note": "x" * 900, "epochs": None}
+    )
     assert found == {"seed": "3", "rehearsal.noise.rate": "0.1", "note": "x" * 500}
+
+
+def test_what_was_chosen_is_logged_beside_what_was_asked_for() -> None:
+    runs = [
+        {"is_chosen": False, "configuration": {"epochs": 1}},
+        {"is_chosen": True, "configuration": {"epochs": 30, "encoder": None}},
+    ]
+    assert collect_chosen({"runs": runs}) == {"chosen.epochs": "30"}
+    assert collect_chosen({"runs": []}) == {}

@@ -110,6 +110,9 @@ def gate(
     _check_usage(limits, data, audit, baseline, name)
     if audit is not None and any((name, set_, effort, reading)):
         raise typer.BadParameter("--audit judges an audit that exists: expected no options of a new one")
+    for report_file in (json, junit):
+        if report_file is not None:
+            report_file.unlink(missing_ok=True)  # an earlier answer must not stand for one that is not given
     with ExitStack() as opened:
         url = server if audit is not None else opened.enter_context(open_service(server))
         client = opened.enter_context(connect(url, key))

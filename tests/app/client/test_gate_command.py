@@ -95,6 +95,17 @@ def test_the_summary_begins_with_what_fails_and_never_calls_a_doubt_a_pass() -> 
     assert "PASSED" not in let_through
 
 
+def test_an_earlier_report_does_not_stand_for_one_that_was_not_given(tmp_path: Path) -> None:
+    files = [tmp_path / "gate.json", tmp_path / "gate.xml"]
+    for file in files:
+        file.write_text("passed")
+    limits = ["--max-noise", "2%", "--json", str(files[0]), "--junit", str(files[1])]
+    nobody = ["--server", "http://127.0.0.1:9"]
+    answer = CliRunner().invoke(cli, ["gate", "--audit", ID, *limits, *nobody])
+    assert answer.exit_code == 3, answer.output
+    assert not any(file.exists() for file in files)
+
+
 def list_scripts(value: object) -> list[str]:
     """Return all texts of a document that run the gate."""
     if isinstance(value, dict):

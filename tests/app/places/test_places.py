@@ -374,6 +374,15 @@ def test_signed_addresses_of_rows_are_shown_nowhere(
     assert not [text for text in shown if "ROWSECRET" in text]
 
 
+def test_a_table_that_was_never_there_is_not_said_to_be_gone(
+    service: Service, web: tuple[str, dict[str, bytes]]
+) -> None:
+    dataset = service.add(f"{web[0]}/list.csv?sig=SECRET")
+    assert dataset["status"] == "rejected"
+    assert "the server has none" in dataset["error"]["detail"]
+    assert "SECRET" not in str(dataset)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
