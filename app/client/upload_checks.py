@@ -89,6 +89,8 @@ def check_options(options: Mapping[str, object]) -> None:
 
 def is_frame(source: object) -> bool:
     """Return whether this is a table of pandas, polars and the like."""
+    if isinstance(source, Mapping) and source:  # splits by name, which are refused as what they are
+        return all(is_frame(each) for each in source.values())
     return hasattr(source, "to_parquet") or hasattr(source, "write_parquet")
 
 

@@ -99,7 +99,9 @@ def resolve_allowed(url: httpx.URL, *, allow_private: bool, resolve: Resolve) ->
         raise ForbiddenAddress(f"the host {url.host!r} has no DNS entry")
     for address in addresses:
         if not is_allowed(ipaddress.ip_address(address), allow_private=allow_private):
-            raise ForbiddenAddress(f"{url.host!r} is at {address}, which this service does not call")
+            raise ForbiddenAddress(
+                f"{url.host!r} has an address which this service does not call: a private or reserved one"
+            )
     return addresses[0]
 
 

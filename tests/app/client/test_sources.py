@@ -89,8 +89,9 @@ class Splits(dict[str, pd.DataFrame]):
         raise AssertionError(f"nothing is written to {folder}")
 
 
-def test_several_splits_are_refused_with_the_way_out() -> None:
-    splits = Splits(train=pd.DataFrame({"label": [1]}), test=pd.DataFrame({"label": [2]}))
+@pytest.mark.parametrize("kind", [Splits, dict])
+def test_several_splits_are_refused_with_the_way_out(kind: type[dict[str, pd.DataFrame]]) -> None:
+    splits = kind(train=pd.DataFrame({"label": [1]}), test=pd.DataFrame({"label": [2]}))
     with (
         pytest.raises(ClientError, match=r"upload\(splits\['train'\]\).*train, test"),
         prepare_files(splits, {}),
