@@ -131,9 +131,10 @@ def cancelled_late(client: httpx.Client, _: Bystander) -> str:
     body = {"dataset_id": dataset, "configuration": {"epochs": 1, "batch_size": 512}}
     audit = f"/v1/audits/{client.post('/v1/audits', json=body).raise_for_status().json()['id']}"
     deadline = time.monotonic() + patience.scale(120)
-    while (client.get(audit).json()["runs"][0]["progress"] or {}).get("stage") != "scoring":
+    while ((found := client.get(audit).json())["runs"][0]["progress"] or {}).get("stage") != "scoring":
+        assert found["status"] in {"queued", "running"}, "it ended before its scoring was seen"
         assert time.monotonic() < deadline, "it was never scored"
-        time.sleep(0.05)
+        time.sleep(0.02)
     asked = time.monotonic()
     client.post(f"{audit}/cancel").raise_for_status()
     assert until(client, audit, {"succeeded", "cancelled"}, 4) == "cancelled"
