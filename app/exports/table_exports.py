@@ -269,11 +269,8 @@ def _list_changes(decisions: Decisions, part: _Part) -> dict[int, Change]:
 
 def _make_lists(decisions: Decisions, new: list[int], schema: pa.Schema, column: int) -> NewLists:
     """Return new labels as lists of classes; Invalid if the lists cannot hold one."""
-    items, names = (
-        schema.field(column).type.value_type,
-        read_class_names(schema.metadata, schema.names[column]),
-    )
-    holds_numbers = pa.types.is_integer(items)
+    names = read_class_names(schema.metadata, schema.names[column])
+    holds_numbers = pa.types.is_integer(schema.field(column).type.value_type)
     numbers = {make_comparable(name): at for at, name in enumerate(names or ())} if holds_numbers else {}
     classes = {label: decisions.split_classes(label) for label in new}
     for name in {name for found in classes.values() for name in found}:

@@ -41,8 +41,8 @@ def choose_encoder(
     """Return the encoder of a training.
 
     Texts get an encoder that people added, if any. Photographs, in colour and larger than `SIMPLE_SIDE`
-    pixels, get the best encoder at hand. Drawings and
-    small pictures are trained from scratch, as all figures of bench/defaults/RESULTS.md are.
+    pixels, get the best encoder at hand. Drawings and small pictures are trained from scratch, as all
+    figures of bench/defaults/RESULTS.md are.
 
     Args:
         request: the user's options.

@@ -21,6 +21,9 @@ The assumptions, all of them:
    right where it is out of sample. These give two upper views of the count: labels of two nearest neighbours
    that do not agree, and labels that do not agree with the network's best class. They rest on other
    assumptions than 2, and the gap between them and 2 is what nobody can know without looking at samples.
+5. **Errors by class are as frequent where the evidence is surest**, and what merely looks like another class
+   is rare there. So the disagreement of each class's surest samples is a lower view: no interval begins above
+   what it allows.
 
 Where errors sit on hard samples alone and look like the class they are given, assumption 2 fails and no
 estimate without truth finds them. Then the upper views stand far above the estimate: "cannot tell".

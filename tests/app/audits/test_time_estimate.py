@@ -25,10 +25,10 @@ from app.tables import (
     RunStatus,
     ShardStatus,
 )
-from models.catalogue.encoders import TextEncoderFacts
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import TYPICAL
 from models.configuration.training_config import complete
+from tests.builders.encoder_cards import WORDS
 from tests.builders.stored_rows import store_audit, store_ready_dataset
 
 ENCODER = "efficientnet_lite0"
@@ -188,17 +188,7 @@ def test_an_encoder_of_texts_is_expected_for_texts_alone(
 ) -> None:
     folder = storage.root / "encoders"
     folder.mkdir(parents=True)
-    card = TextEncoderFacts(
-        name="words",
-        library="onnx",
-        model="vectors",
-        width=8,
-        length=16,
-        licence="MIT",
-        source="here",
-        files={},
-    )
-    (folder / "words.encoder.json").write_text(card.write_card())
+    (folder / "words.encoder.json").write_text(WORDS.write_card())
     photographs, texts = (store_ready_dataset(database, storage) for _ in range(2))
     make_photographs(database, photographs, 3_000)
     with database.transaction() as session:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from models.catalogue.encoders import LITE0, TextEncoderFacts
+from models.catalogue.encoders import LITE0
 from models.catalogue.training_request import TrainingRequest
 from models.configuration.defaults import Situation
 from models.configuration.device_traits import TYPICAL
 from models.configuration.encoder_choice import choose_encoder, list_added
 from models.configuration.invalid_configuration import InvalidConfiguration
 from models.configuration.planned_training import complete_request
+from tests.builders.encoder_cards import WORDS
 
 ALL = ("efficientnet_lite0", "resnet18", "convnext_tiny")
 
@@ -126,17 +127,7 @@ def test_encoders_that_people_added_come_by_the_width_of_their_features() -> Non
 def test_an_encoder_of_something_else_is_refused(
     tmp_path: Path, situation: Situation, encoder: str, sentence: str
 ) -> None:
-    words = TextEncoderFacts(
-        name="words",
-        library="onnx",
-        model="vectors",
-        width=8,
-        length=16,
-        licence="MIT",
-        source="here",
-        files={},
-    )
-    (tmp_path / "words.encoder.json").write_text(words.write_card())
+    (tmp_path / "words.encoder.json").write_text(WORDS.write_card())
     with pytest.raises(InvalidConfiguration, match=re.escape(sentence)):
         complete_request(
             TrainingRequest(encoder=encoder),
